@@ -71,6 +71,9 @@ type Config struct {
 	// Store names the provider, such as "sqlite". Authenticated callers see it in GET
 	// /api/whoami and in the console. "": no caller does.
 	Store string
+	// VaultAPI is told to authenticated callers too: package vaultapi answers beside this API, below
+	// /v1/. The console then shows the commands of Vault's clients.
+	VaultAPI bool
 	// Observe is called after each response, in the goroutine of the request. It must not
 	// block. Package metrics has one. May be nil.
 	Observe func(Observation)
@@ -115,6 +118,7 @@ type Handler struct {
 	issuer      *tokens.Issuer
 	console     http.Handler // may be nil
 	store       string
+	vaultAPI    bool
 	observe     func(Observation) // may be nil
 	projectSecrets
 	usage     *usage.Index
@@ -161,6 +165,7 @@ func New(vault *myvault.Vault, config Config) (*Handler, error) {
 		projectSecrets: secrets,
 		console:        config.Console,
 		store:          config.Store,
+		vaultAPI:       config.VaultAPI,
 		observe:        config.Observe,
 		health:         health.New(vault.Ping, config.Logger, "store does not answer"),
 		ready:          health.New(vault.Ready, config.Logger, "not ready"),

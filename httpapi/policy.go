@@ -16,12 +16,13 @@ func (c *call) whoami() (response, error) {
 		limits = append(limits, ruleTexts(limit))
 	}
 	return response{body: struct {
-		Service string     `json:"service"`
-		Allow   []string   `json:"allow"`
-		Deny    []string   `json:"deny"`
-		Limits  [][]string `json:"limits,omitempty"`
-		Store   string     `json:"store,omitempty"`
-	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny), limits, c.api.store}}, err
+		Service  string     `json:"service"`
+		Allow    []string   `json:"allow"`
+		Deny     []string   `json:"deny"`
+		Limits   [][]string `json:"limits,omitempty"`
+		Store    string     `json:"store,omitempty"`
+		VaultAPI bool       `json:"vault_api,omitzero"`
+	}{c.session.Service(), ruleTexts(rights.Allow), ruleTexts(rights.Deny), limits, c.api.store, c.api.vaultAPI}}, err
 }
 
 func ruleTexts(rules []myvault.Rule) []string {

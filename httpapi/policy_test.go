@@ -194,4 +194,7 @@ func TestTheStoreIsToldToTheKnownAlone(t *testing.T) {
 	}
 	_, told := newFixture(t).as("reader", "GET", "/api/whoami", "").object(t)["store"]
 	is.True(!told)
+	is.Equal(f.as("reader", "GET", "/api/whoami", "").object(t)["vault_api"], nil)
+	f = serveOn(t, newStore(t), httpapi.Config{VaultAPI: true})
+	is.Equal(f.as("reader", "GET", "/api/whoami", "").object(t)["vault_api"], true)
 }

@@ -51,7 +51,7 @@ func serve(t *testing.T, values map[string]string, more ...myvault.Service) *ser
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := httpapi.New(vault, httpapi.Config{Console: console.New(), Store: "sqlite"})
+	handler, err := httpapi.New(vault, httpapi.Config{Console: console.New(), Store: "sqlite", VaultAPI: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,3 +108,19 @@ export async function readValue(project, path, version, signal) {
   const {body, etag} = await request('GET', secretPath('secrets', project, path), {query: {version}, signal})
   return {...body, etag}
 }
+
+// watch yields the events of the stream of changes after cursor. It throws a Failure if the server
+// refuses the stream.
+export async function* watch(cursor, signal) {
+  const response = await send('GET', 'api/watch', {query: {cursor}, signal})
+  if (!response.ok) await read(response)
+  let text = ''
+  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
+    const events = (text + part).split('\n\n')
+    text = events.pop()
+    for (const event of events) {
+      const field = (name) => event.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? ''
+      yield {id: field('id'), data: JSON.parse(field('data') || '{}')}
+    }
+  }
+}

@@ -1,6 +1,7 @@
 // The entry point: sign-in, then the screen of the current address.
 
 import {h} from './dom.js'
+import * as live from './live.js'
 import {m} from './messages.js'
 import * as router from './router.js'
 import * as session from './session.js'
@@ -39,6 +40,7 @@ function enter() {
   const {element, main, mark} = frame()
   app.replaceChildren(element)
   session.onExpired(askAgain)
+  live.start()
   router.start((route) => {
     const show = screens[route.name] ?? screens.secrets
     // Choosing another secret does not rebuild the secrets screen.

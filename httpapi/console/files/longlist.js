@@ -67,5 +67,5 @@ export function longList({height, label, role = 'tree', count, render, onActivat
     event.preventDefault()
   })
   new ResizeObserver(draw).observe(box)
-  return {box, draw, move, active: () => active}
+  return {box, draw, move, active: () => active, setActive: (i) => { active = i }}
 }

@@ -36,6 +36,7 @@ const english = {
   },
   secret: {
     back: 'All secrets', version: 'Version', changed: 'Changed', by: 'By',
+    changedElsewhere: 'Changed elsewhere.', showChange: 'Show the change', vault: 'For Vault’s clients',
     copyName: 'Copy name', nameCopied: 'The name was copied.', rotate: 'New version', delete: 'Delete', whoReads: 'Who can read this?',
     deleteTitle: 'Delete this secret?', deleteText: (name) => `${name} moves to the trash. Reads then return “not found”. You can undelete it.`,
     deleted: 'The secret is in the trash.', recreate: 'Write a new version',

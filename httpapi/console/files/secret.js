@@ -7,8 +7,10 @@ import {confirm} from './dialog.js'
 import {editor} from './editor.js'
 import {errorArea, problem} from './errors.js'
 import {when} from './format.js'
+import * as live from './live.js'
 import {m} from './messages.js'
 import {link} from './router.js'
+import * as session from './session.js'
 import {toClipboard, valueBox} from './valuebox.js'
 import {versions} from './versions.js'
 import {Conflict, destroy, remove, restoreFromTrash} from './write.js'
@@ -19,10 +21,21 @@ export async function show(pane, project, path, signal) {
   const heading = h('h2', {tabindex: '-1', class: 'address'},
     h('span', {class: 'soft'}, `${project}/${path.slice(0, at)}`), h('wbr'), path.slice(at))
   const body = h('div', {class: 'stack'}, h('p', {class: 'soft'}, m.loading))
-  pane.replaceChildren(h('a', {href: link('secrets'), class: 'back'}, m.secret.back), heading, body)
+  const notice = h('div', {class: 'notice', role: 'status'})
+  pane.replaceChildren(h('a', {href: link('secrets'), class: 'back'}, m.secret.back), heading, notice, body)
   heading.focus()
   document.title = `${project}/${path} · myVault`
-  await refresh({project, path, body, signal})
+  const page = {project, path, body, signal, notice}
+  live.onChange(signal, project, path, (change) => showChange(page, change))
+  await refresh(page)
+}
+
+// showChange says that the secret was changed elsewhere. It does not redraw the page, and its place
+// is kept free, so that no press or typed text is lost.
+function showChange(page, {version, state}) {
+  const known = page.history?.[0]
+  if (known?.version === version && known.state === state) return
+  page.notice.replaceChildren(h('p', {}, m.secret.changedElsewhere), button(m.secret.showChange, () => refresh(page)))
 }
 
 // refresh reloads the secret. It ignores the response if a later refresh has started.
@@ -38,6 +51,7 @@ async function refresh(page) {
     return draw(page, [problem(error)], unlisted)
   }
   if (outdated()) return
+  page.notice.replaceChildren()
   const [newest] = page.history
   if (newest.state === 'live') showLive(page, newest)
   else showNotLive(page, newest)
@@ -63,7 +77,7 @@ function showLive(page, newest) {
   const known = catalog.find(project, path)
   if (known?.version !== newest.version) catalog.put({project, path, ...newest})
   page.seen = {version: newest.version, etag: null}
-  draw(page, [facts(newest)], true,
+  draw(page, [facts(newest, session.vaultAPI() ? fact(m.secret.vault, h('code', {class: 'name'}, vaultCommand(project, path))) : null)], true,
     [versions({project, path, history, signal, seen: () => page.seen, onChange: () => refresh(page)})])
 }
 
@@ -122,14 +136,24 @@ async function deleteIt(page, errors) {
   }
 }
 
-function facts(newest) {
-  const fact = (name, ...what) => h('div', {}, h('dt', {}, name), h('dd', {}, what))
+function fact(name, ...what) {
+  return h('div', {}, h('dt', {}, name), h('dd', {}, what))
+}
+
+// vaultCommand returns the command by which clients of HashiCorp Vault read a secret.
+function vaultCommand(project, path) {
+  const quoted = (name) => /^[\w./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
+  return `vault kv get -mount=${quoted(project)} ${quoted(path)}`
+}
+
+function facts(newest, ...more) {
   return h('dl', {class: 'facts'},
     fact(m.secret.version, String(newest.version)),
     fact(m.secret.changed, when(newest.updated_at, true)),
     fact(m.secret.by, newest.updated_by),
     newest.rotate_after ? fact(m.editor.rotate, when(newest.rotate_after, true)) : null,
-    newest.expires_at ? fact(m.editor.expires, when(newest.expires_at, true), newest.expired ? h('span', {class: 'badge bad'}, m.attention.expired) : null) : null)
+    newest.expires_at ? fact(m.editor.expires, when(newest.expires_at, true), newest.expired ? h('span', {class: 'badge bad'}, m.attention.expired) : null) : null,
+    more)
 }
 
 // showNotLive shows a secret that is deleted or destroyed.

@@ -62,7 +62,10 @@ function makeTree(signal) {
     const all = catalog.all()
     state.few = all.length <= fewNames
     state.items = matching(all, filter.value)
+    const active = state.rows[list.active()]?.key
     state.rows = rowsOf(state.items, isOpen)
+    const at = state.rows.findIndex((row) => row.key === active)
+    if (at >= 0) list.setActive(at)
     list.draw()
     counted.textContent = filter.value ? m.secrets.found(count(state.items.length), count(all.length)) : m.secrets.total(count(all.length), catalog.complete())
     empty.hidden = state.rows.length > 0

@@ -9,8 +9,13 @@ export function service() {
   return identity?.service ?? ''
 }
 
-export function signIn(name, token) {
-  identity = {service: name, token}
+export function signIn(name, token, rights) {
+  identity = {service: name, token, vaultAPI: rights.vault_api ?? false}
+}
+
+// vaultAPI reports whether the server also answers the clients of HashiCorp Vault.
+export function vaultAPI() {
+  return identity?.vaultAPI ?? false
 }
 
 // signOut clears the identity and reloads the page, which also frees all values in its memory.

@@ -20,8 +20,8 @@ export function form(onDone, only = '') {
     busyWhile(enter, async () => {
       errors.clear()
       try {
-        await check(name.value.trim(), token.value.trim())
-        signIn(name.value.trim(), token.value.trim())
+        const rights = await check(name.value.trim(), token.value.trim())
+        signIn(name.value.trim(), token.value.trim(), rights)
         token.value = ''
         onDone()
       } catch (error) {
@@ -38,14 +38,13 @@ export function form(onDone, only = '') {
 }
 
 // check checks the server, its store and the identity, in this order, so that the error names the
-// actual cause.
+// actual cause. It returns the rights.
 async function check(service, token) {
   if (!/^[\x21-\x7e]+$/.test(service + token)) throw new Failure(401, m.signIn.malformed)
   await request('GET', 'health', {as: {}, once: true})
   const as = {'X-Service': service, 'X-Token': token}
   await request('POST', 'api/secrets/test', {as, once: true})
-  await request('GET', 'api/whoami', {as, once: true})
-
+  return (await request('GET', 'api/whoami', {as, once: true})).body
 }
 
 // screen is the page before sign-in.

@@ -48,7 +48,7 @@ func (s settings) handlers(vault *myvault.Vault, issuer *tokens.Issuer, logger *
 	if err != nil {
 		return apis{}, err
 	}
-	api, err := s.handler(vault, httpapi.Config{Logger: logger, Guard: g, Observe: observe, Tokens: issuer})
+	api, err := s.handler(vault, httpapi.Config{Logger: logger, Guard: g, Observe: observe, Tokens: issuer, VaultAPI: s.VaultAPI})
 	if err != nil || !s.VaultAPI {
 		return apis{Handler: api, api: api}, err
 	}
