@@ -31,15 +31,21 @@ func TestPython(t *testing.T) { run(t, "python3", "python_test.py") }
 // Node.js.
 func TestTypeScript(t *testing.T) {
 	is := is.New(t)
-	compiler := os.Getenv("MYVAULT_TSC")
-	if compiler == "" {
-		t.Fatal("MYVAULT_TSC names no TypeScript compiler: install package.json with npm ci")
-	}
 	out := t.TempDir()
 	is.NoErr(os.WriteFile(filepath.Join(out, "package.json"), []byte(`{"type":"module"}`), 0o600))
-	report, err := exec.CommandContext(t.Context(), compiler, "-p", ".", "--outDir", out).CombinedOutput()
+	report, err := exec.CommandContext(t.Context(), compiler(t), "-p", ".", "--outDir", out).CombinedOutput()
 	t.Logf("%s", report)
 	is.NoErr(err)
 	t.Setenv("MYVAULT_CLIENT", filepath.Join(out, "myvault.js"))
 	run(t, "node", "--test-reporter=tap", "typescript_test.mjs")
+}
+
+// compiler returns the TypeScript compiler.
+func compiler(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("MYVAULT_TSC")
+	if path == "" {
+		t.Fatal("MYVAULT_TSC names no TypeScript compiler: install package.json with npm ci")
+	}
+	return path
 }
