@@ -81,6 +81,8 @@ class Verbs(unittest.TestCase):
         self.assertNotIn("xff", repr(secret))
         self.assertEqual(v.get("python", "prod/db", 1).text, "hunter2")
         self.assertEqual([i.version for i in v.versions("python", "prod/db")], [2, 1])
+        with self.assertRaises(myvault.Invalid):
+            v.put("python", "prod/db", None)  # it deletes nothing
         v.delete("python", "prod/db", if_version=2)
         self.assertEqual([i.state for i in v.list("python", deleted=True)], ["deleted"])
         v.undelete("python", "prod/db")

@@ -55,6 +55,7 @@ test("secrets", async () => {
   const shown = await v.get("ts", "prod/db", 1);
   assert.ok(!(inspect(shown, { showHidden: true, depth: 9 }) + JSON.stringify(shown)).includes("hunter2"));
   assert.deepEqual((await all(v.versions("ts", "prod/db"))).map((i) => i.version), [2, 1]);
+  for (const none of [null, undefined]) await assert.rejects(v.put("ts", "prod/db", none), fails("invalid")); // it deletes nothing
   await v.delete("ts", "prod/db", { ifVersion: 2 });
   assert.deepEqual((await all(v.list("ts", "", { deleted: true }))).map((i) => i.state), ["deleted"]);
   await v.undelete("ts", "prod/db");
