@@ -27,18 +27,12 @@ func (c *Client) Apply(ctx context.Context, changes ...myvault.Change) ([]myvaul
 	}
 	if len(changes) == 1 {
 		info, err := c.apply(ctx, changes[0])
-		c.cache.forget(err, changes[0].Address)
 		if err != nil {
 			return nil, failChanges(changes, err)
 		}
 		return []myvault.Info{info}, nil
 	}
 	infos, err := c.applyAll(ctx, changes)
-	addrs := make([]myvault.Address, len(changes))
-	for i, change := range changes {
-		addrs[i] = change.Address
-	}
-	c.cache.forget(err, addrs...)
 	if err != nil {
 		return nil, failChanges(changes, err)
 	}
@@ -51,7 +45,6 @@ func (c *Client) applyOne(ctx context.Context, op string, change myvault.Change)
 		return myvault.Info{}, fail(op, myvault.Address{}, err)
 	}
 	info, err := c.apply(ctx, change)
-	c.cache.forget(err, change.Address)
 	return info, fail(op, target(change), withoutIndex(err))
 }
 
@@ -111,13 +104,17 @@ func (c *Client) applyAll(ctx context.Context, changes []myvault.Change) ([]myva
 func (c *Client) send(ctx context.Context, bodies []changeBody, conditional bool) ([]myvault.Info, error) {
 	r := change(http.MethodPost, "/api/changes", map[string][]changeBody{"changes": bodies})
 	r.conditional = conditional
-	for _, b := range bodies {
+	addrs := make([]myvault.Address, len(bodies))
+	for i, b := range bodies {
+		addrs[i] = myvault.Address{Project: b.Project, Path: b.Path}
 		if b.valueBody != nil && b.Value != "" {
 			r.secrets = append(r.secrets, b.Value)
 		}
 	}
 	var items []item
-	if _, err := c.do(ctx, r, &items); err != nil {
+	_, err := c.do(ctx, r, &items)
+	c.cache.forget(err, addrs...)
+	if err != nil {
 		return nil, ofChange(err, len(bodies))
 	}
 	infos, err := infos(items)

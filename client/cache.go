@@ -63,7 +63,7 @@ type cache struct {
 	writing sync.Mutex // held while the file is written; taken before mu
 	mu      sync.Mutex
 	entries map[myvault.Address]cached
-	asked   uint64    // questions to the server, to tell older ones from newer
+	asked   uint64    // questions to the server; a newer one has a higher number
 	changed uint64    // questions up to this one may have an answer from before a change
 	failed  time.Time // when the server last did not answer; zero: it answers
 	since   time.Time // when that began

@@ -39,7 +39,7 @@ func (c *cache) heard(err error) {
 	}
 	c.answered()
 	if errors.Is(refusal, myvault.ErrUnauthenticated) {
-		c.refused(myvault.Address{}, refusal)
+		c.drop(func(myvault.Address) bool { return true })
 	}
 }
 
@@ -60,7 +60,7 @@ func (c *cache) keep(question uint64, secret myvault.Secret) {
 	}
 }
 
-// store reports whether the file is to be written.
+// store stores an answer, and reports whether the file must be written.
 func (c *cache) store(question uint64, secret myvault.Secret) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,12 +73,9 @@ func (c *cache) store(question uint64, secret myvault.Secret) bool {
 	return before.Info != secret.Info || before.Value.Reveal() != secret.Value.Reveal() || now.Sub(before.written) > c.MaxAge/20
 }
 
-// refused drops the values that the server refuses.
+// refused drops a value that the server refuses.
 func (c *cache) refused(addr myvault.Address, err error) {
-	switch {
-	case errors.Is(err, myvault.ErrUnauthenticated):
-		c.drop(func(myvault.Address) bool { return true })
-	case errors.Is(err, myvault.ErrDenied), errors.Is(err, myvault.ErrDestroyed):
+	if errors.Is(err, myvault.ErrDenied) || errors.Is(err, myvault.ErrDestroyed) {
 		c.drop(func(a myvault.Address) bool { return a == addr })
 	}
 }

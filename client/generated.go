@@ -34,14 +34,12 @@ func (c *Client) PutGenerated(ctx context.Context, addr myvault.Address, g Gener
 	value := valueBody{Generate: &g, ExpiresAt: timeText(expires), RotateAfter: timeText(rotateAfter)}
 	if condition == myvault.IfPresent() {
 		info, err := c.patch(ctx, addr, value)
-		c.cache.forget(err, addr)
 		return info, fail("put", addr, err)
 	}
 	infos, err := c.send(ctx, []changeBody{{
 		Op: "put", Project: addr.Project, Path: addr.Path, valueBody: &value,
 		IfAbsent: condition == myvault.IfAbsent(), IfVersion: condition.Version(),
 	}}, condition.Version() > 0)
-	c.cache.forget(err, addr)
 	if err != nil {
 		return myvault.Info{}, fail("put", addr, withoutIndex(err))
 	}
@@ -55,7 +53,9 @@ func (c *Client) patch(ctx context.Context, addr myvault.Address, value valueBod
 	if value.Value != "" {
 		r.secrets = []string{value.Value}
 	}
-	if _, err := c.do(ctx, r, &made); err != nil {
+	_, err := c.do(ctx, r, &made)
+	c.cache.forget(err, addr)
+	if err != nil {
 		return myvault.Info{}, err
 	}
 	info, err := made.info()

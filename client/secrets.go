@@ -106,6 +106,7 @@ type versionsBody struct {
 func (c *Client) changeVersions(ctx context.Context, addr myvault.Address, body versionsBody) (myvault.Info, error) {
 	var history []item
 	_, err := c.do(ctx, change(http.MethodPost, secretPath("/api/versions", addr), body), &optional{&history})
+	c.cache.forget(err, addr)
 	if err != nil {
 		return myvault.Info{}, err
 	}
