@@ -30,14 +30,15 @@ func (c *call) patchData() (response, error) {
 	if _, err := body.value(); err != nil {
 		return response{}, err
 	}
-	if _, _, err := body.cas(); err != nil {
+	expected, given, err := body.cas()
+	if err != nil {
 		return response{}, err
 	}
 	if err := c.api.extension.Authorize(c.ctx, c.session, myvault.Write, addr); err != nil {
 		return response{}, err
 	}
 	for try := 1; ; try++ {
-		info, err := c.patchOnce(addr, body)
+		info, err := c.patchOnce(addr, body.Data, expected, given)
 		switch {
 		case errors.Is(err, errNothingToPatch):
 			return c.notPatched(addr)
@@ -53,14 +54,10 @@ var (
 	errWrittenMeanwhile = fmt.Errorf("%w: written meanwhile", myvault.ErrConflict)
 )
 
-// patchOnce patches the current version. It returns errNothingToPatch if there is none, and
-// errWrittenMeanwhile if another caller changed it before the write, unless the body names a
-// version.
-func (c *call) patchOnce(addr myvault.Address, body dataBody) (myvault.Info, error) {
-	expected, given, err := body.cas()
-	if err != nil {
-		return myvault.Info{}, err
-	}
+// patchOnce patches the current version, which must be the expected one if that is given. It
+// returns errNothingToPatch if there is none, and errWrittenMeanwhile if another caller changed it
+// before the write and no version is expected.
+func (c *call) patchOnce(addr myvault.Address, patch jsontext.Value, expected myvault.Version, given bool) (myvault.Info, error) {
 	secret, err := c.session.Get(c.ctx, addr)
 	if errors.Is(err, myvault.ErrNotFound) {
 		return myvault.Info{}, errNothingToPatch
@@ -74,7 +71,7 @@ func (c *call) patchOnce(addr myvault.Address, body dataBody) (myvault.Info, err
 	if given && secret.Version != expected {
 		return myvault.Info{}, myvault.ErrConflict
 	}
-	value, err := patched(secret.Value, body.Data)
+	value, err := patched(secret.Value, patch)
 	if err != nil {
 		return myvault.Info{}, err
 	}
