@@ -103,9 +103,9 @@ type Feed interface {
 
 // Watch yields the changes of secrets that r selects and the session may list, as they are made:
 // one [Event] for each commit, or on a provider that polls for the newest states that it found, in
-// order and without values. It ends with an error, or when the loop or
-// ctx ends. The first event behind those that it missed is a bookmark. A program that lists secrets
-// after that bookmark, and then applies the events, misses none:
+// order and without values. It ends with an error, or when the loop or ctx ends. After the events
+// that it missed, it yields a bookmark. A program that lists secrets after that bookmark, and then
+// applies the events, misses none:
 //
 //	for event, err := range session.Watch(ctx, myvault.WatchOptions{Prefix: prefix}) {
 //		if err != nil { ... }            // ErrStalePosition: start again without After
@@ -208,7 +208,7 @@ func (w *watch) run(ctx context.Context) error {
 			ready = alwaysReady
 		case !w.current:
 			w.current = true
-			if err := w.bookmark(ctx, w.feed.Position()); err != nil {
+			if err := w.bookmark(ctx); err != nil {
 				return err
 			}
 		}
@@ -217,7 +217,7 @@ func (w *watch) run(ctx context.Context) error {
 		case <-policyChange:
 			_, err = w.authorize(ctx)
 		case <-w.bookmarks.C:
-			err = w.bookmark(ctx, w.feed.Position())
+			err = w.bookmark(ctx)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
@@ -265,11 +265,11 @@ func (w *watch) deliver(ctx context.Context, e Event) error {
 }
 
 // bookmark yields a bookmark unless the session has ended.
-func (w *watch) bookmark(ctx context.Context, position Position) error {
+func (w *watch) bookmark(ctx context.Context) error {
 	if _, err := w.authorize(ctx); err != nil {
 		return err
 	}
-	return w.pass(Event{Position: position})
+	return w.pass(Event{Position: w.feed.Position()})
 }
 
 func (w *watch) pass(e Event) error {
