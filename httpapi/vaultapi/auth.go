@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/httpapi/internal/request"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -147,8 +148,8 @@ func (c *call) lookupSelf() (response, error) {
 		Orphan: true, Path: "auth/token/create", Policies: []string{c.service()}, Type: "service",
 	}
 	if t.ID != "" {
-		expires := timestamp(t.ExpiresAt)
-		about.CreationTime, about.IssueTime, about.ExpireTime = t.IssuedAt.Unix(), timestamp(t.IssuedAt), &expires
+		expires := rfc3339.Format(t.ExpiresAt)
+		about.CreationTime, about.IssueTime, about.ExpireTime = t.IssuedAt.Unix(), rfc3339.Format(t.IssuedAt), &expires
 		about.CreationTTL = int64(t.ExpiresAt.Sub(t.IssuedAt) / time.Second)
 		about.TTL = int64(time.Until(t.ExpiresAt) / time.Second)
 	}

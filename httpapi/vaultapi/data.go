@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/kvmap"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // version is the metadata of one version in the answers of data and subkeys.
@@ -25,7 +26,7 @@ type version struct {
 func (c *call) versionOf(info myvault.Info) (version, error) {
 	r, err := c.api.record(c.ctx, info.Address)
 	return version{
-		CreatedTime: timestamp(info.At), CustomMetadata: r.custom(), DeletionTime: deletionTime(info),
+		CreatedTime: rfc3339.Format(info.At), CustomMetadata: r.custom(), DeletionTime: deletionTime(info),
 		Destroyed: info.State == myvault.Destroyed, Version: uint64(info.Version),
 	}, err
 }
@@ -35,7 +36,7 @@ func deletionTime(info myvault.Info) string {
 	if info.State != myvault.Deleted {
 		return ""
 	}
-	return timestamp(info.At)
+	return rfc3339.Format(info.At)
 }
 
 // readData answers with a secret as a map.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/internal/kvmap"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // metadata is the answer to a read of the metadata of a secret.
@@ -72,7 +73,7 @@ func (c *call) readMetadata() (response, error) {
 func (m *metadata) addVersion(info myvault.Info) {
 	m.CurrentVersion = max(m.CurrentVersion, uint64(info.Version))
 	m.Versions[strconv.FormatUint(uint64(info.Version), 10)] = historicEntry{
-		CreatedTime: timestamp(info.At), DeletionTime: deletionTime(info), Destroyed: info.State == myvault.Destroyed,
+		CreatedTime: rfc3339.Format(info.At), DeletionTime: deletionTime(info), Destroyed: info.State == myvault.Destroyed,
 	}
 	m.addTimes(info.At)
 }
@@ -82,9 +83,9 @@ func (m *metadata) addTimes(t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	m.CreatedTime = timestamp(t)
+	m.CreatedTime = rfc3339.Format(t)
 	if m.UpdatedTime == "" || len(m.Versions) == 1 {
-		m.UpdatedTime = timestamp(t)
+		m.UpdatedTime = rfc3339.Format(t)
 	}
 }
 

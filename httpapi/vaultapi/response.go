@@ -129,11 +129,3 @@ func (c *call) render(buffer *bytes.Buffer, a response) (status int, ok bool) {
 	buffer.WriteByte('\n')
 	return cmp.Or(a.status, http.StatusOK), true
 }
-
-// timestamp returns t as Vault writes times, or "" for the zero time.
-func timestamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}

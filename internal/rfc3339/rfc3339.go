@@ -1,4 +1,5 @@
-// Package rfc3339 parses times strictly as RFC 3339 defines them. [time.Parse] accepts more.
+// Package rfc3339 formats times, and parses them strictly as RFC 3339 defines them. [time.Parse]
+// accepts more.
 package rfc3339
 
 import (
@@ -8,6 +9,14 @@ import (
 
 // errSyntax does not repeat the text, which may be a misplaced secret.
 var errSyntax = errors.New("use an RFC 3339 time such as 2026-01-31T12:00:00Z")
+
+// Format returns t in UTC with its fraction of a second, or "" for the zero time.
+func Format(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
 
 // Parse parses text and returns the time in UTC. T and Z must be upper case, a fraction must begin
 // with a point, and the year in UTC must be 1 to 9999. Leap seconds are an error, because

@@ -9,6 +9,12 @@ import (
 	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
+func TestFormat(t *testing.T) {
+	is := is.New(t)
+	is.Equal(rfc3339.Format(time.Time{}), "")
+	is.Equal(rfc3339.Format(time.Date(2026, 1, 31, 12, 0, 0, 5e8, time.FixedZone("", 3600))), "2026-01-31T11:00:00.5Z")
+}
+
 func TestParse(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 const auditHelp = `Shows the entries of the trail that you may audit, oldest first. These are the
@@ -195,7 +196,7 @@ type entry struct {
 
 func entryOf(e myvault.Entry) entry {
 	return entry{
-		e.Chain, e.Seq, timestamp(e.At), e.Service, e.Via, e.Remote, e.Action, e.Address.Project, e.Address.Path,
+		e.Chain, e.Seq, rfc3339.Format(e.At), e.Service, e.Via, e.Remote, e.Action, e.Address.Project, e.Address.Path,
 		uint64(e.Version), string(e.Outcome), e.Count, e.Request,
 	}
 }

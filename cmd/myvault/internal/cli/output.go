@@ -16,6 +16,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/terminal"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // onTerminal reports whether standard output is a terminal.
@@ -105,8 +106,8 @@ type info struct {
 func infoOf(i myvault.Info) info {
 	return info{
 		Project: i.Project, Path: i.Path, Version: uint64(i.Version), State: i.State.String(),
-		UpdatedAt: timestamp(i.At), UpdatedBy: i.By,
-		ExpiresAt: timestamp(i.Expires), Expired: i.Expired(time.Now()), RotateAfter: timestamp(i.RotateAfter),
+		UpdatedAt: rfc3339.Format(i.At), UpdatedBy: i.By,
+		ExpiresAt: rfc3339.Format(i.Expires), Expired: i.Expired(time.Now()), RotateAfter: rfc3339.Format(i.RotateAfter),
 	}
 }
 
@@ -121,13 +122,6 @@ func valueOf(v myvault.Value) value {
 		return value{Value: text}
 	}
 	return value{base64.StdEncoding.EncodeToString(v.RevealBytes()), "base64"}
-}
-
-func timestamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // shortTime returns a time for people, in the local time zone.

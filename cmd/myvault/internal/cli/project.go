@@ -8,6 +8,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 )
 
 // project is the JSON of a project.
@@ -20,7 +21,7 @@ type project struct {
 }
 
 func projectOf(p myvault.Project) project {
-	return project{p.Name, p.Description, p.Default, timestamp(p.At), p.By}
+	return project{p.Name, p.Description, p.Default, rfc3339.Format(p.At), p.By}
 }
 
 func (a *app) projectCommand() *cobra.Command {

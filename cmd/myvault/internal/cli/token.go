@@ -9,6 +9,7 @@ import (
 
 	"github.com/myswiftagent/myvault"
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 	"github.com/myswiftagent/myvault/tokens"
 )
 
@@ -25,7 +26,7 @@ type token struct {
 
 func tokenOf(t tokens.Token) token {
 	return token{
-		ID: t.ID, Service: t.Service, IssuedAt: timestamp(t.IssuedAt), ExpiresAt: timestamp(t.ExpiresAt),
+		ID: t.ID, Service: t.Service, IssuedAt: rfc3339.Format(t.IssuedAt), ExpiresAt: rfc3339.Format(t.ExpiresAt),
 		Rules: ruleTexts(t.Rules), Certificate: t.Certificate, Bearer: t.Bearer.Reveal(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/myswiftagent/myvault/cmd/myvault/internal/connect"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 	"github.com/myswiftagent/myvault/usage"
 )
 
@@ -53,7 +54,7 @@ func (a *app) usage(ctx context.Context, v *connect.Vault, o usage.Options) erro
 			return err
 		}
 		for _, s := range page.Items {
-			use := lastUse{infoOf(s.Info), timestamp(s.LastRead), s.ReadBy, timestamp(page.Since)}
+			use := lastUse{infoOf(s.Info), rfc3339.Format(s.LastRead), s.ReadBy, rfc3339.Format(page.Since)}
 			by := s.ReadBy
 			if s.LastRead.IsZero() {
 				by = "-"

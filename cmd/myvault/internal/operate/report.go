@@ -2,9 +2,9 @@ package operate
 
 import (
 	"encoding/hex"
-	"time"
 
 	"github.com/myswiftagent/myvault"
+	"github.com/myswiftagent/myvault/internal/rfc3339"
 	"github.com/myswiftagent/myvault/providers/sqlite"
 )
 
@@ -12,14 +12,14 @@ import (
 type head struct {
 	Chain string `json:"chain" help:"changes or access"`
 	Seq   uint64 `json:"seq" help:"number of its newest entry; 0: the chain is empty"`
-	At    string `json:"at" help:"time of that entry"`
+	At    string `json:"at" help:"time of that entry; empty if there is none"`
 	MAC   string `json:"mac" help:"hexadecimal"`
 }
 
 func headsOf(heads []myvault.Head) []head {
 	all := make([]head, 0, len(heads)) // [] in JSON, not null
 	for _, h := range heads {
-		all = append(all, head{h.Chain, h.Seq, h.At.UTC().Format(time.RFC3339Nano), hex.EncodeToString(h.MAC)})
+		all = append(all, head{h.Chain, h.Seq, rfc3339.Format(h.At), hex.EncodeToString(h.MAC)})
 	}
 	return all
 }
