@@ -248,7 +248,7 @@ func TestBookmarks(t *testing.T) {
 		is.Equal(len(e.Changes), 0)
 		is.True(e.Position != start) // behind the hidden change
 
-		// No number of hidden changes brings a bookmark earlier.
+		// Hidden changes make no bookmark come earlier.
 		for range 2 {
 			began = time.Now()
 			mustApply(t, v, slices.Repeat([]myvault.Change{putOf("newsbot/dev/hidden")}, myvault.MaxChanges)...)

@@ -71,8 +71,8 @@ type Config struct {
 	// Store names the provider, such as "sqlite". Authenticated callers see it in GET
 	// /api/whoami and in the console. "": no caller does.
 	Store string
-	// VaultAPI is told to authenticated callers too: package vaultapi answers beside this API,
-	// below /v1/. The console then shows the command of Vault's clients.
+	// VaultAPI says that package vaultapi answers beside this API, below /v1/. Authenticated
+	// callers see it in GET /api/whoami, and the console shows the command of Vault's clients.
 	VaultAPI bool
 	// Observe is called after each response, in the goroutine of the request. It must not
 	// block. Package metrics has one. May be nil.

@@ -84,7 +84,7 @@ type watchBench struct {
 	server  server
 	readers []*client
 	other   *echo
-	idle    int // goroutines while nobody watches
+	idle    int // goroutines while there is no watch
 }
 
 func (b *watchBench) table(results []measure.Result) Table {

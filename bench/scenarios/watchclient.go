@@ -29,7 +29,7 @@ func (b *watchBench) watch(n int, open *closers) ([]*watchClient, error) {
 	return all, nil
 }
 
-// send sends a GET over a connection of its own.
+// send sends a GET over a new connection.
 func (b *watchBench) send(path string, open *closers) (*watchClient, error) {
 	conn, err := net.Dial("tcp", b.server.addr)
 	if err != nil {

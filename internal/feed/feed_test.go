@@ -201,7 +201,7 @@ func TestNextIsBounded(t *testing.T) {
 	is.Equal(len(read(t, other)), 1200)
 }
 
-// A store may return a part of what the log no longer has.
+// A store may return a part of the events that the log no longer has.
 func TestOlderInParts(t *testing.T) {
 	is := is.New(t)
 	log := feed.New(store, 100, 40)

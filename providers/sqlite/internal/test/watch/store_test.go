@@ -127,7 +127,7 @@ func TestResumeFromTheFile(t *testing.T) {
 	is.Equal(next(t, other), "[p/d version 1 live]")
 }
 
-// What is read from the file also comes in parts, each of which ends with a whole commit.
+// Events that are read from the file come in parts too, each of which ends with a whole commit.
 func TestResumeFromTheFileInParts(t *testing.T) {
 	is := is.New(t)
 	s := open(t, t.TempDir(), crypto.NewKey(), sqlite.Config{})
